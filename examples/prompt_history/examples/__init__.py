@@ -1,0 +1,1 @@
+"""Applications that know nothing of prompt-history, and the provider on loopback that they talk to."""

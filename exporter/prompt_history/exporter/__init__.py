@@ -1,0 +1,1 @@
+"""Keeps every LLM call of a process: record, redaction, spool, shipper, stores. Knows nothing of SDKs."""

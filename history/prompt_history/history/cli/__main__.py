@@ -1,0 +1,5 @@
+"""`python -m prompt_history.history.cli`."""
+
+from . import main
+
+main()
