@@ -72,6 +72,8 @@ def cli() -> str:
 def benchmark(name: str) -> Callable[[], str]:
     def made() -> str:
         path = ROOT / "benchmarks" / "results" / f"{name}.json"
+        if not path.exists():
+            return "Not measured yet.\n"
         found = json.loads(path.read_text())
         columns = list(dict.fromkeys(column for row in found["rows"] for column in row))
         rows = [[row.get(column, "") for column in columns] for row in found["rows"]]

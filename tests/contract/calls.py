@@ -46,6 +46,17 @@ class Way:
 
         return asyncio.run(waited())
 
+    def offered(self, client: Any) -> bool:
+        """Whether this version of the SDK has it."""
+        needs = {"responses": "responses.stream" if "helper" in self.name else "responses.create"}
+        path = needs.get(self.format.partition(".")[2], "")
+        if self.format == "openai.chat" and "helper" in self.name:
+            path = "chat.completions.stream"
+        found = client
+        for name in path.split(".") if path else ():
+            found = getattr(found, name, None)
+        return found is not None
+
     @property
     def asynchronous(self) -> bool:
         return self.name.startswith("async")

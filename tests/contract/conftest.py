@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# Before any tracer provider: else, in a forked child, the provider waits for a lock of this module for ever.
+import concurrent.futures.thread  # noqa: F401
 import gc
 import json
 from collections.abc import Iterator

@@ -31,7 +31,7 @@ opentelemetry-distro==0.55b0
 opentelemetry-exporter-otlp==1.34.0
 wrapt==1.17.0
 orjson==3.10.0
-click==8.1.0
+click==8.2.0
 rich==13.7.0
 openai==1.40.0
 anthropic==0.50.0

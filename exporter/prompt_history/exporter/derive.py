@@ -52,7 +52,9 @@ def complete(record: Record) -> Record:
         text = merged.get(f"prompt_history.{side}.text")
         if isinstance(text, str):
             merged.setdefault(f"prompt_history.{side}.preview", text[:PREVIEW])
-    return record | {"attributes": {name: value for name, value in merged.items() if value not in ("", [])}}
+    completed = record | {"attributes": {name: value for name, value in merged.items() if value not in ("", [])}}
+    large = merged.get("prompt_history.content.bytes", 0) > MAX_BYTES // 8  # the texts for search repeat it, escaped
+    return fit(completed) if large else completed
 
 
 def input_text(asked: Sequence[Message]) -> str:
@@ -73,7 +75,8 @@ def output_text(answer: Sequence[dict[str, Any]]) -> str:
 def _output(answer: Sequence[dict[str, Any]]) -> dict[str, Any]:
     parts = [part for message in answer for part in _parts(message)]
     names = [part.get("name") for part in parts if part.get("type") in ("tool_call", "server_tool_call")]
-    return {
+    refused = any(part.get("type") == "refusal" for part in parts)
+    return ({"prompt_history.refusal": True} if refused else {}) | {
         "prompt_history.output.text": output_text(answer),
         "prompt_history.tools.called": list(dict.fromkeys(name for name in names if isinstance(name, str))),
     }

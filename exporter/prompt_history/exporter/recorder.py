@@ -79,8 +79,8 @@ class SpoolRecorder:
             document["parent_span_id"] = f"{parent.span_id:016x}"
         attributes: dict[str, Any] = {"prompt_history.schema": SCHEMA, **self._always}
         if (others := getattr(span, "attributes", None)) is not None:
-            for name, value in others.items():
-                if name not in call.attributes and (found := legal(value)) is not None:
+            for name in others:
+                if name not in call.attributes and (found := legal(others[name])) is not None:
                     attributes[name] = found
         attributes.update(call.attributes)
         document |= {

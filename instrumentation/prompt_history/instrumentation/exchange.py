@@ -17,7 +17,7 @@ from . import __version__
 from .content import Content, storable
 from .contract import Call, installed
 from .guard import guard
-from .model import Body, Request, WireFormat, dig
+from .model import Body, Request, WireFormat
 from .semconv import PROMPT_VARIABLE
 from .wire.parameters import read_parameters
 
@@ -176,8 +176,10 @@ class Exchange:
             if self._content:
                 attributes.update(self._content.unread(body.decode("utf-8", "replace")))
             return
-        for name, path in self.wire.response.items():
-            value = dig(body, path)
+        for name, keys in _response_table(self.wire):
+            value: Any = body
+            for key in keys:
+                value = value.get(key) if isinstance(value, dict) else None
             if isinstance(value, (str, int, float)) and not isinstance(value, bool):
                 attributes[name] = storable(value)
         attributes.update(self.wire.usage(body))
@@ -247,7 +249,7 @@ class Exchange:
         try:
             if span.is_recording():
                 hidden = SEARCH_FIELDS if self._installed.content_on_spans else CONTENT_FIELDS
-                for name in hidden:
+                for name in (*hidden, *_AT_START):
                     attributes.pop(name, None)
                 if kept:
                     attributes["prompt_history.recorded"] = True
@@ -266,6 +268,18 @@ _AT_START = (
     "server.port",
 )
 """What samplers decide by."""
+
+
+_response_tables: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {}
+
+
+def _response_table(wire: WireFormat) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Attribute and the keys on the way to its value, made once for each format."""
+    known = _response_tables.get(wire.name)
+    if known is None:
+        known = tuple((name, tuple(path.split("."))) for name, path in wire.response.items())
+        _response_tables[wire.name] = known
+    return known
 
 
 def _parsed(chunks: list[Any]) -> Any:

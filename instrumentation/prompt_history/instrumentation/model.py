@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -129,13 +128,8 @@ class Adapter:
 
 def dig(body: object, path: str) -> Any:
     """The value at the dotted `path`, or `None`."""
-    for key in _keys(path):
-        if not isinstance(body, dict) and not isinstance(body, Mapping):
+    for key in path.split("."):
+        if not isinstance(body, Mapping):
             return None
         body = body.get(key)
     return body
-
-
-@lru_cache(maxsize=1000)
-def _keys(path: str) -> tuple[str, ...]:
-    return tuple(path.split("."))

@@ -22,6 +22,7 @@ _ABSENT_SECONDS: Final = 2.0
 """How long nobody may lead unnoticed."""
 _START_SECONDS: Final = 3.0
 """What a new process gets to take the lead."""
+_LONGEST_SECONDS: Final = 60.0
 
 
 def shipper_of(config: Config, *, batch_records: int = 500) -> Shipper:
@@ -49,13 +50,19 @@ def run_process(config: Config | None = None, *, quiet_seconds: float = QUIET_SE
 
 
 def keep_process(config: Config, stop: threading.Event, woken: threading.Event) -> None:
-    """Until `stop`, starts a shipper process whenever a record waits and nobody leads."""
+    """Until `stop`, starts a shipper process whenever a record waits and nobody leads.
+
+    One that does not come to lead is started again ever more rarely.
+    """
+    patience = _START_SECONDS
     while not stop.is_set():
         woken.clear()
         with guard("start the shipper process"):
             if not somebody_leads(config.spool) and unconfirmed(config.spool):
                 spawn(config)
-                stop.wait(_START_SECONDS)
+                stop.wait(patience)
+                idle = unconfirmed(config.spool) and not somebody_leads(config.spool)
+                patience = min(patience * 2, _LONGEST_SECONDS) if idle else _START_SECONDS
         woken.wait(_ABSENT_SECONDS)
 
 

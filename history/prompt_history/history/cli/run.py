@@ -74,7 +74,7 @@ def _endpoint(environ: Mapping[str, str], signal: str) -> bool:
 
 def _program(name: str) -> str | None:
     """The file that `name` runs: of the environment that we are installed in, if it has one of that name."""
-    sibling = Path(sys.executable).with_name(name)
+    sibling = Path(sys.executable).parent / name
     if os.sep not in name and os.access(sibling, os.X_OK):
         return str(sibling)
     return shutil.which(name)

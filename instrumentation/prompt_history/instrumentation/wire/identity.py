@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..model import Body, dig
-
-_PATHS = {
-    "user.id": ("safety_identifier", "user", "metadata.user_id"),
-    "session.id": ("metadata.session_id",),
-}
+from ..model import Body
 
 
 def identity(request: Body) -> dict[str, Any]:
     """`user.id` and `session.id`, where the request gives them as text."""
     found: dict[str, Any] = {}
-    for attribute, paths in _PATHS.items():
-        for path in paths:
-            given = text(dig(request, path))
-            if given is not None:
-                found[attribute] = given
-                break
+    metadata = request.get("metadata")
+    if not isinstance(metadata, Mapping):
+        metadata = {}
+    user = text(request.get("safety_identifier")) or text(request.get("user")) or text(metadata.get("user_id"))
+    if user is not None:
+        found["user.id"] = user
+    session = text(metadata.get("session_id"))
+    if session is not None:
+        found["session.id"] = session
     return found
 
 
