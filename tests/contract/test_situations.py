@@ -51,7 +51,9 @@ def test_the_tries_of_a_call_that_fails_in_the_end(provider: Provider, recorded:
     with openai.OpenAI(max_retries=1) as client, pytest.raises(openai.APIStatusError):
         client.chat.completions.create(**{**CHAT, "model": "fail-503"}, timeout=20)
 
-    assert recorded.attributes()["prompt_history.tries"] == len(provider.requests) == 2
+    assert len(provider.requests) == 2
+    told = "x-stainless-retry-count" in provider.requests[1].headers  # by openai 1.46 and later
+    assert recorded.attributes().get("prompt_history.tries") == (2 if told else None)
 
 
 def test_a_stream_left_early(openai_client: Any, provider: Provider, recorded: Any) -> None:
@@ -87,13 +89,13 @@ def test_a_stream_closed(openai_client: Any, recorded: Any, close: str) -> None:
 def test_a_stream_that_breaks(provider: Provider, recorded: Any) -> None:
     import openai
 
-    with openai.OpenAI() as client, pytest.raises(openai.APIConnectionError):
+    with openai.OpenAI() as client, pytest.raises(Exception, match=r"onnection") as raised:
         list(client.chat.completions.create(**{**CHAT, "model": "cut-stream"}, stream=True))
 
     attributes = recorded.attributes()
     assert attributes["prompt_history.outcome"] == "error"
     assert attributes["prompt_history.stream.complete"] is False
-    assert attributes["error.type"] == "APIConnectionError"
+    assert attributes["error.type"] == raised.type.__qualname__  # of the SDK's, or of httpx in older versions
     assert json.loads(attributes["gen_ai.output.messages"])[0]["parts"][0]["content"]
 
 
@@ -233,9 +235,8 @@ def test_redaction_reaches_every_place_before_the_span(provider: Provider, recor
                 {"role": "user", "content": [{"type": "text", "text": "secret"}]},
             ],
             tools=[{"type": "function", "function": {"name": "find", "description": "secret"}}],
-            metadata={"note": "secret"},
             user="secret",
-            extra_body={"other": "secret"},
+            extra_body={"other": "secret", "metadata": {"note": "secret"}},
         )
 
     assert b"secret" in provider.requests[0].raw
@@ -255,13 +256,14 @@ def test_redaction_that_fails_withholds_content_and_keeps_the_rest(
         raise RuntimeError(f"cannot redact {value}")
 
     contract.install(contract.installed()._replace(redact=broken))
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG, "prompt_history"):
         assert openai_client.chat.completions.create(**CHAT).choices
 
     attributes = recorded.attributes()
     assert attributes["prompt_history.redaction.withheld"] is True
     assert attributes["gen_ai.usage.input_tokens"] > 0
     assert "refund" not in json.dumps(recorded.record())
+    assert caplog.records
     assert "refund" not in caplog.text
 
 

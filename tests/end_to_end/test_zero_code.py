@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ print(create(model="gpt-x", messages=[{"role": "user", "content": "返金はい�
 for _ in create(model="gpt-x", messages=[{"role": "user", "content": "again"}], stream=True):
     pass
 """
+VERSION = tuple(int(part) for part in version("opentelemetry-sdk").split(".")[:2])
 INSTRUMENT = ["opentelemetry-instrument", "--traces_exporter", "prompt_history"]
 QUIET = ["--metrics_exporter", "none", "--logs_exporter", "none"]
 
@@ -79,6 +81,7 @@ def test_two_calls_two_records_and_no_noise(command: str, app: str, provider: Pr
     assert {record["resource"]["attributes"]["service.name"] for record in records} == {"shop"}
 
 
+@pytest.mark.skipif(VERSION < (1, 40), reason="this OTLP exporter holds the exit of a process for a minute")
 def test_beside_an_otlp_endpoint_that_is_not_there(app: str, provider: Provider, tmp_path: Path) -> None:
     env = environment(provider, tmp_path / "data", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
 
@@ -145,6 +148,8 @@ def test_a_record_is_found_while_the_application_runs_and_after_kill_9(provider:
 
 @pytest.mark.parametrize("name", ["os.fork", "multiprocessing"])
 def test_calls_of_child_processes(name: str, provider: Provider, tmp_path: Path) -> None:
+    if name == "multiprocessing" and VERSION < (1, 42):
+        pytest.skip("this opentelemetry-instrument does not reach spawned processes")
     script = tmp_path / "children.py"
     call = "openai.OpenAI().chat.completions.create(model='gpt-x', messages=[{'role': 'user', 'content': who}])"
     script.write_text(

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from prompt_history.exporter.spool import RECORD, START, Spool, in_use, pending, read, segments
+from prompt_history.exporter.spool import RECORD, START, Spool, in_use, pending, read, read_losses, segments
 
 MIB = 1024 * 1024
 
@@ -269,6 +269,15 @@ def test_a_full_spool_keeps_metadata_and_then_drops(directory: Path) -> None:
         pass
     # 16 MiB beyond the cap, and what was left of it holds the 16 headers.
     assert spool.counts == {"spooled": 16, "without content: full": 16, "dropped: full": 1}
+
+
+def test_losses_are_known_after_their_process(directory: Path) -> None:
+    for _ in range(2):
+        spool = Spool(directory, max_bytes=1000, when_full="drop")
+        for _ in range(250):
+            assert not spool.append(b"x" * 1000)
+        spool.close()
+    assert read_losses(directory) == {"dropped: full": 400}  # at least: each hundredth is noted
 
 
 def test_a_full_spool_drops_when_told_so(directory: Path) -> None:

@@ -288,6 +288,10 @@ def test_doctor(cli: Cli, config: Config, make: Make, spool: Keep, monkeypatch: 
     config.dir.chmod(0o700)
     (config.spool / "ledger.json").write_text('{"shipped": 1, "damaged": 2}')
     assert run(["doctor"]) == exits.LOST
+    (config.spool / "ledger.json").write_text('{"shipped": 1}')
+    assert run(["doctor"]) == exits.OK
+    (config.spool / "losses.ndjson").write_text('{"writer": "1-a", "what": "dropped: full", "count": 3}\n')
+    assert run(["doctor"]) == exits.LOST
 
 
 def test_doctor_says_what_waits(capsys: pytest.CaptureFixture[str], config: Config, make: Make, spool: Keep) -> None:

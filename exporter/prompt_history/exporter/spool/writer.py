@@ -13,12 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal
 
+from prompt_history.exporter.spool import losses
 from prompt_history.exporter.spool.frame import HEADER_BYTES, MAX_PAYLOAD, RECORD, header
 from prompt_history.exporter.spool.reader import SUFFIX
 from prompt_history.exporter.spool.room import RESERVE_BYTES, NoRoom, Room
 from prompt_history.exporter.spool.segment import Segment, make_directory
 from prompt_history.exporter.spool.sync import Flusher, sync, sync_directory
 
+LOSSES: Final = ("dropped", "without content")
 SEGMENT_BYTES: Final = 64 * 1024 * 1024
 SEGMENT_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 1.0
@@ -264,6 +266,9 @@ class Spool:
     def _count(self, what: str) -> None:
         with self._lock:
             self.counts[what] += 1
+            count = self.counts[what]
+        if what.startswith(LOSSES):
+            losses.note(self._directory, self._writer, what, count)
 
 
 def reason(error: BaseException) -> str:

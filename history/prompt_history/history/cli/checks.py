@@ -155,16 +155,18 @@ def store(config: Config) -> Iterator[Finding]:
     if not config.database.exists():
         yield Finding("info", "store", f"{config.database} is not there yet: the first record creates it")
         return
-    smaller = f", {found.raw_bytes / found.stored_bytes:.1f}x smaller than sent" if found.stored_bytes else ""
+    saved = found.stored_bytes and found.raw_bytes > found.stored_bytes
+    smaller = f", {found.raw_bytes / found.stored_bytes:.1f}x smaller than sent" if saved else ""
     text = f"{found.calls} calls, {found.sessions} sessions, {found.errors} errors"
     yield Finding("ok", "store", f"{text}, {size(found.stored_bytes)} for {size(found.raw_bytes)}{smaller}")
 
 
 def ledger(config: Config) -> Iterator[Finding]:
-    """What shippers counted, losses with their reasons."""
+    """What shippers and writers counted, losses with their reasons."""
     from prompt_history.exporter.shipper import read_ledger
+    from prompt_history.exporter.spool import read_losses
 
-    counts = read_ledger(config.spool)
+    counts = read_ledger(config.spool) | read_losses(config.spool)
     good = {name: count for name, count in counts.items() if not name.startswith(_LOSSES) and count}
     listed = ", ".join(f"{name} {count}" for name, count in sorted(good.items()))
     yield Finding("ok", "ledger", listed or "nothing shipped yet")
