@@ -29,6 +29,7 @@ def command(filters: Filters, limit: int, before: str | None, utc: bool, as_json
         if not found:
             click.echo("No calls. `prompt-history doctor` tells whether any are recorded.", err=True)
             return
-        console().print(log_table(found, utc=utc))
+        terminal = console()
+        terminal.print(log_table(found, utc=utc, width=terminal.width))
         if len(found) == limit:
             click.echo(f"Older ones: --before {found[-1].key[2][:12]}", err=True)

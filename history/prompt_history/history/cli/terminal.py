@@ -22,17 +22,23 @@ def console() -> Console:
     return Console(markup=False, emoji=False, highlight=False, soft_wrap=False)
 
 
-def log_table(found: list[Found], *, utc: bool) -> Table:
-    """The list of `prompt-history log`."""
+WIDE = 100
+"""Columns of a terminal from which on models, users and outcomes have room; below, the prompt gets what there is."""
+
+
+def log_table(found: list[Found], *, utc: bool, width: int) -> Table:
+    """The list of `prompt-history log`, for a terminal of `width` columns."""
     zone = facts.zone(found, utc=utc)
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, expand=True)
+    wide = width >= WIDE
+    table = Table(box=box.SIMPLE_HEAD if wide else None, show_edge=False, pad_edge=False, expand=True)
+    table.padding = (0, 1)
     table.add_column("ID", no_wrap=True, style="cyan")
     table.add_column(f"WHEN {zone}".strip(), no_wrap=True)
-    for name in ("USER", "MODEL"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=20)
+    for name, narrow in (("USER", 8), ("MODEL", 10)):
+        table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=20 if wide else narrow)
     for name in ("TOKENS", "TIME"):
         table.add_column(name, no_wrap=True, justify="right")
-    table.add_column("OUTCOME", no_wrap=True, overflow="ellipsis", max_width=20)
+    table.add_column("OUTCOME", no_wrap=True, overflow="ellipsis", max_width=20 if wide else 9)
     table.add_column("PROMPT", no_wrap=True, overflow="ellipsis", ratio=1, min_width=12)
     for one in found:
         record = one.record
