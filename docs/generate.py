@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -39,11 +40,15 @@ def settings() -> str:
     return table(("variable", "default", "allowed", "meaning"), rows)
 
 
-def sdks() -> str:
-    from prompt_history.instrumentation.sdk import anthropic, groq, openai
+def adapter_files() -> list[Path]:
+    """The file of each SDK, by name."""
+    return sorted((ROOT / "instrumentation/prompt_history/instrumentation/sdk").glob("[a-z]*.py"))
 
+
+def sdks() -> str:
     rows = []
-    for module in (openai, anthropic, groq):
+    for path in adapter_files():
+        module = import_module(f"prompt_history.instrumentation.sdk.{path.stem}")
         adapter = module.ADAPTER
         formats = sorted(module.FORMATS.items())
         rows.append(
@@ -87,7 +92,7 @@ def benchmark(name: str) -> Callable[[], str]:
 def adapters() -> str:
     """Lines of each SDK's file: adding one stays small."""
     rows = []
-    for path in sorted((ROOT / "instrumentation/prompt_history/instrumentation/sdk").glob("[a-z]*.py")):
+    for path in adapter_files():
         said = ast.get_docstring(ast.parse(path.read_text())) or ""
         rows.append((f"`{path.name}`", len(path.read_text().splitlines()), said.splitlines()[0]))
     return table(("file", "lines", "what"), rows)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import fields
-from importlib import util
+from importlib import import_module, util
 from pathlib import Path
+from textwrap import dedent
 from types import ModuleType
 
 import click
@@ -23,6 +25,12 @@ NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 READMES = (ROOT / "README.md", ROOT / "README.ja.md")
 PROMISES = ROOT / "docs/explanation/promises.md"
 FENCE = re.compile(r"^ *```([a-z]*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+FOLDERS = (".ci", "benchmarks", "docs", "examples", "exporter", "history", "instrumentation", "tests")
+OF_A_MACHINE = re.compile(
+    r"(?<![\w.])/(?:root|work|Users)/|/home/\w{2}|(?:index|registry)[-_]url|"
+    r"https?://[\w.:@-]*(?:artifactory|mirror|nexus|pypi|registry)"
+)
+"""Paths and package registries that only one machine has."""
 every_page = pytest.mark.parametrize("page", PAGES, ids=NAMES)
 
 
@@ -109,6 +117,21 @@ def test_commands_are_those_of_the_command_line(page: Path) -> None:
 
 
 @every_page
+def test_python_in_pages_imports_what_there_is(page: Path) -> None:
+    missing: list[str] = []
+    for language, block in FENCE.findall(page.read_text()):
+        if language != "python":
+            continue
+        for node in ast.walk(ast.parse(dedent(block))):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("prompt_history"):
+                module = import_module(node.module)
+                for name in (found.name for found in node.names):
+                    if not hasattr(module, name) and util.find_spec(f"{node.module}.{name}") is None:
+                        missing.append(f"{node.module}.{name}")
+    assert missing == []
+
+
+@every_page
 def test_settings_are_those_of_the_code(page: Path) -> None:
     named = set(re.findall(rf"(?<![A-Z_])({PREFIX}[A-Z_]+)", page.read_text()))
 
@@ -157,6 +180,19 @@ def test_promises_name_tests_that_exist_and_breakages_that_are_made() -> None:
     assert {name for name in named if f"def {name}(" not in tests} == set()
     assert {path for path in re.findall(r"tests/[\w/]+\.py", text) if not (ROOT / path).exists()} == set()
     assert broken == {int(number) for number in re.findall(r"Breakage\(\s+(\d),", sabotage)}
+
+
+def test_nothing_tells_of_the_machine_that_it_was_written_on() -> None:
+    files = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if "__pycache__" not in path.parts]
+    files += [path for path in ROOT.iterdir() if path.name != "LICENSE" and not path.name.startswith(".")]
+
+    found = []
+    for path in files:
+        if path.is_file():
+            text = path.read_text("utf-8", "replace")
+            if OF_A_MACHINE.search(text) or str(ROOT) in text:
+                found.append(str(path.relative_to(ROOT)))
+    assert found == []
 
 
 def test_the_namespace_belongs_to_nobody() -> None:
