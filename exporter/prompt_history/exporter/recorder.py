@@ -67,23 +67,17 @@ class SpoolRecorder:
             # No SDK, or a provider that makes no spans: the record needs ids of its own.
             trace_id = parent.trace_id if parent is not None else secrets.randbits(128) or 1
             span_id = secrets.randbits(64) or 1
-        document: dict[str, Any] = {
-            "@timestamp": timestamp(call.start),
-            "data_stream": self.place.stream(),
-            "trace_id": f"{trace_id:032x}",
-            "span_id": f"{span_id:016x}",
-        }
-        if context.trace_state:
-            document["trace_state"] = context.trace_state.to_header()
-        if parent is not None:
-            document["parent_span_id"] = f"{parent.span_id:016x}"
         attributes: dict[str, Any] = {"prompt_history.schema": SCHEMA, **self._always}
         if (others := getattr(span, "attributes", None)) is not None:
             for name in others:
                 if name not in call.attributes and (found := legal(others[name])) is not None:
                     attributes[name] = found
         attributes.update(call.attributes)
-        document |= {
+        document: dict[str, Any] = {
+            "@timestamp": timestamp(call.start),
+            "data_stream": self.place.stream(),
+            "trace_id": f"{trace_id:032x}",
+            "span_id": f"{span_id:016x}",
             "name": call.name,
             "kind": "Client",
             "duration": call.duration,
@@ -93,6 +87,10 @@ class SpoolRecorder:
             "resource": self.place.resource(getattr(span, "resource", None) or self._own_resource()),
             "scope": self.place.scope(*call.scope),
         }
+        if context.trace_state:
+            document["trace_state"] = context.trace_state.to_header()
+        if parent is not None:
+            document["parent_span_id"] = f"{parent.span_id:016x}"
         return document
 
     def _own_resource(self) -> Resource:

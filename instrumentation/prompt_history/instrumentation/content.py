@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -42,7 +41,7 @@ class Fragment:
     def __init__(self, value: Any, redacted: Redacted, *, searched: bool, withheld: bool = False) -> None:
         self.role: str = value.get("role", "") if isinstance(value, dict) else ""
         self.json = serialised(value).decode()
-        self.text = text_of(value) if searched else ""
+        self.text = (value["parts"][0]["content"] if _is_text(value) else text_of(value)) if searched else ""
         self.counts = redacted.counts
         self.tokens = redacted.tokens
         self.withheld = withheld
@@ -65,7 +64,7 @@ class Content:
     def __init__(self, redact: Redact, media: Media = "reference") -> None:
         self._redact = redact
         self._media = media
-        self.counts: Counter[str] = Counter()
+        self.counts: dict[str, int] = {}
         self.tokens: dict[str, None] = {}
         self.withheld = False
         self.fresh: list[Fragment] = []
@@ -179,7 +178,7 @@ class Content:
     def _redacted(self, field: str, value: Any) -> Fragment:
         searched = field in _SEARCHED
         try:
-            if isinstance(value, dict):
+            if isinstance(value, dict) and not _is_text(value):
                 value = reference_media(value, self._media)
             redacted = self._redact(field, value)
             fragment = Fragment(redacted.value, redacted, searched=searched)
@@ -193,8 +192,8 @@ class Content:
         return fragment
 
     def _note(self, counts: Mapping[str, int], tokens: Iterable[str]) -> None:
-        if counts:
-            self.counts.update(counts)
+        for kind, count in counts.items():
+            self.counts[kind] = self.counts.get(kind, 0) + count
         for token in tokens:
             self.tokens[token] = None
 
@@ -231,6 +230,14 @@ def _key(wire: WireFormat, item: Any) -> Key:
     return (wire.name, "", data if len(data) < 1024 else hashlib.blake2b(data, digest_size=20).digest())
 
 
+def _is_text(value: Any) -> bool:
+    """Whether a message has one part, of text and nothing else: as most have."""
+    if type(value) is not dict or len(parts := value.get("parts", ())) != 1:
+        return False
+    part = parts[0]
+    return len(part) == 2 and part.get("type") == "text" and type(part.get("content")) is str
+
+
 def plain(value: Any) -> Any:
     """`value` as JSON values, apart from the application's objects."""
     if isinstance(value, (str, int, float, bool)) or value is None:
@@ -241,10 +248,13 @@ def plain(value: Any) -> Any:
 def serialised(value: Any) -> bytes:
     """`value` as JSON. What JSON or a store cannot hold becomes text: counted. Never consumes an iterator."""
     try:
-        data = orjson.dumps(value, default=_default, option=orjson.OPT_NON_STR_KEYS)
-    except (TypeError, ValueError, RecursionError):
-        failures["hostile value"] += 1
-        return orjson.dumps(storable(value))
+        data = orjson.dumps(value)
+    except TypeError:
+        try:
+            data = orjson.dumps(value, default=_default, option=orjson.OPT_NON_STR_KEYS)
+        except (TypeError, ValueError, RecursionError):
+            failures["hostile value"] += 1
+            return orjson.dumps(storable(value))
     if b"null" in data and (mended := storable(value)) != value:
         failures["hostile value"] += 1
         return orjson.dumps(mended)
@@ -262,7 +272,7 @@ def _default(value: Any) -> Any:
 def storable(value: Any, depth: int = 0) -> Any:
     """`value` with lone surrogates as U+FFFD, integers beyond 64 bits and NaN or infinity as text, at most 200 deep."""
     if isinstance(value, str):
-        return _SURROGATE.sub("\ufffd", value)
+        return value if value.isascii() else _SURROGATE.sub("\ufffd", value)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):

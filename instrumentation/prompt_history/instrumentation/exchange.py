@@ -151,7 +151,9 @@ class Exchange:
                 if isinstance(value := entries.get(key), str) and value:
                     attributes[key] = value[:BAGGAGE_LIMIT]
         for name, given in request.wire.derived(request.body).items():
-            if content is not None:
+            if given is True or given is False:
+                attributes[name] = given
+            elif content is not None:
                 attributes[name] = content.value(name, given)
             elif not name.startswith(PROMPT_VARIABLE):
                 attributes[name] = storable(given)

@@ -88,7 +88,7 @@ class Invocation:
     kwargs: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
     """What an invocation asks of a model."""
 

@@ -176,7 +176,10 @@ def output_messages(response: Body) -> list[Message]:
         if not isinstance(choice, Mapping):
             continue
         said = choice.get("message")
-        read = read_message({"role": "assistant", **said}) if isinstance(said, Mapping) else {}
+        given = said if isinstance(said, Mapping) else {}
+        if isinstance(given.get("content"), str):  # nearly always; without the nulls it is read the short way
+            given = {key: kept for key, kept in given.items() if kept is not None and kept != []}
+        read = read_message({"role": "assistant", **given}) if given else {}
         message = {key: kept for key, kept in read.items() if kept is not None and kept != []}
         message.setdefault("role", "assistant")
         message.setdefault("parts", [])
