@@ -36,12 +36,13 @@ def command(once: bool) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, end)
         shipper.run(stop)
+        shipper.close()
         return OK
     try:
         leads = shipper.try_lead()
         done = leads and shipper.drain(float("inf"))
     finally:
-        shipper.resign()
+        shipper.close()
     if not leads:
         raise Exit(FAILURE, f"Another shipper is at work in {config.spool}; it ships what is there.")
     return OK if done else UNREACHABLE if shipper.trouble is not None else LOST
