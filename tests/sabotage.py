@@ -48,8 +48,8 @@ BREAKAGES = (
         1,
         "the log quotes an error text",
         f"{ENGINE}/guard.py",
-        "type(error).__name__, place)",
-        "repr(error), place)",
+        "        type(error).__name__,\n        place,\n",
+        "        repr(error),\n        place,\n",
         f"{SITUATIONS}::test_a_bug_of_ours_never_reaches_the_application",
     ),
     Breakage(
@@ -62,10 +62,10 @@ BREAKAGES = (
     ),
     Breakage(
         1,
-        "undoing leaves cached clients patched",
-        f"{ENGINE}/patch.py",
-        "        self._active = False  #",
-        "        self._active = True  #",
+        "undoing undoes nothing",
+        f"{ENGINE}/load.py",
+        "            self._patcher.remove()\n",
+        "            pass\n",
         f"{SITUATIONS}::test_undone_for_cached_clients_too",
     ),
     Breakage(
