@@ -37,10 +37,17 @@ _settled = False
 def settings_of(given: Mapping[str, Any]) -> Config:
     """The settings of the environment, `given` over them. A wrong value is warned of, and its default used."""
     config = Config.from_env(on_error=_warn)
-    known = {setting.name for setting in fields(Config)}
-    for name in given.keys() - known:
-        _warn(ConfigError(f"{name} is no setting of prompt_history; known: {', '.join(sorted(known))}."))
-    return replace(config, **{name: value for name, value in given.items() if name in known})
+    known = {setting.name: setting for setting in fields(Config)}
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in known:
+            _warn(ConfigError(f"{name} is no setting of prompt_history; known: {', '.join(sorted(known))}."))
+            continue
+        try:
+            found[name] = known[name].metadata["parse"](value) if isinstance(value, str) else value
+        except (ValueError, KeyError):
+            _warn(ConfigError(f"{name} is {value!r}; allowed: {known[name].metadata['allowed']}."))
+    return replace(config, **found)
 
 
 def wire(config: Config | None = None) -> Wired | None:

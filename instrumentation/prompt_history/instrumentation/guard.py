@@ -10,7 +10,7 @@ from types import TracebackType
 
 log = logging.getLogger("prompt_history")
 failures: Counter[str] = Counter()
-"""How often we could not do what, by what we were doing: shown by `prompt-history doctor`."""
+"""How often this process could not do what, by what we were doing."""
 _seen: set[tuple[str, str]] = set()
 
 
