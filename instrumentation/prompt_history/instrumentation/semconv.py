@@ -1,8 +1,8 @@
 """Every attribute that the engine or a wire format can give a span or a record, with the type that a store gives it.
 
-The names follow open-telemetry/semantic-conventions-genai (of which no release exists yet); those of ours are in docs/reference/record.md;
-`opentelemetry.semconv` is frozen at older names. Literal strings elsewhere; a contract test compares them with this
-table, with the record and with the index template.
+The names follow open-telemetry/semantic-conventions-genai (of which no release exists yet), as `opentelemetry.semconv`
+is frozen at older ones; those of our own are explained in docs/reference/record.md. Literal strings elsewhere; a
+contract test compares them with the record's table.
 """
 
 from __future__ import annotations
