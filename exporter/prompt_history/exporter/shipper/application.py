@@ -15,6 +15,7 @@ from prompt_history.exporter.config import Config
 from prompt_history.exporter.shipper.process import keep_process, shipper_of
 from prompt_history.exporter.shipper.ship import Shipper
 from prompt_history.exporter.spool.reader import unconfirmed
+from prompt_history.instrumentation.guard import failed
 
 _Body = Callable[[threading.Event, threading.Event], None]
 """What the thread runs until the first event; the second one wakes it."""
@@ -93,10 +94,17 @@ class ApplicationShipper:
         # Only one of several threads that come here gets its own events back. No lock: a fork could leave it locked.
         if self._started.setdefault(os.getpid(), events) is events:
             try:
-                _start(lambda: self._body(stop, woken))
+                _start(lambda: self._run(stop, woken))
             except RuntimeError:
                 self.counts["not started"] += 1
                 self._started.pop(os.getpid(), None)
+
+    def _run(self, stop: threading.Event, woken: threading.Event) -> None:
+        try:
+            self._body(stop, woken)
+        except Exception as error:
+            if not sys.is_finalizing():  # an import that the end of the interpreter cut short concerns nobody
+                failed("run the shipper", error)
 
 
 def _start(target: Callable[[], None]) -> threading.Thread:
