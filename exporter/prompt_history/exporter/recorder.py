@@ -13,20 +13,11 @@ from opentelemetry.sdk.resources import Resource
 
 from prompt_history.instrumentation.contract import Call
 from prompt_history.instrumentation.guard import failures
+from prompt_history.instrumentation.semconv import CONTENT_FIELDS
 
 from .config import Config
 from .record import SCHEMA, Place, legal, timestamp
 from .spool import Spool
-
-CONTENT = (
-    "gen_ai.input.messages",
-    "gen_ai.output.messages",
-    "gen_ai.system_instructions",
-    "gen_ai.tool.definitions",
-    "prompt_history.request.extra",
-    "prompt_history.input.text",
-    "prompt_history.system.text",
-)
 
 
 class SpoolRecorder:
@@ -111,7 +102,7 @@ def _status(call: Call) -> dict[str, str]:
 
 
 def _without_content(document: dict[str, Any]) -> dict[str, Any]:
-    attributes = {name: value for name, value in document["attributes"].items() if name not in CONTENT}
+    attributes = {name: value for name, value in document["attributes"].items() if name not in CONTENT_FIELDS}
     return {**document, "attributes": {**attributes, "prompt_history.content.truncated": True}}
 
 

@@ -18,21 +18,9 @@ from .content import Content, storable
 from .contract import Call, installed
 from .guard import guard
 from .model import Body, Request, WireFormat
-from .semconv import PROMPT_VARIABLE
+from .semconv import CONTENT_FIELDS, PROMPT_VARIABLE
 from .wire.parameters import read_parameters
 
-CONTENT_FIELDS = frozenset(
-    (
-        "gen_ai.input.messages",
-        "gen_ai.output.messages",
-        "gen_ai.system_instructions",
-        "gen_ai.tool.definitions",
-        "prompt_history.input.text",
-        "prompt_history.system.text",
-        "prompt_history.request.extra",
-    )
-)
-"""Attributes that `PROMPT_HISTORY_CONTENT=record` keeps off spans."""
 SEARCH_FIELDS = ("prompt_history.input.text", "prompt_history.system.text")
 """Attributes of the record alone: a span has the same words in its messages."""
 BAGGAGE_LIMIT = 256

@@ -12,6 +12,17 @@ from collections.abc import Mapping
 PROMPT_VARIABLE = "gen_ai.prompt.variable."
 """Prefix: the rest of the name is the key of the variable. The value is text."""
 
+CONTENT_FIELDS = (
+    "gen_ai.input.messages",
+    "gen_ai.output.messages",
+    "gen_ai.system_instructions",
+    "gen_ai.tool.definitions",
+    "prompt_history.input.text",
+    "prompt_history.system.text",
+    "prompt_history.request.extra",
+)
+"""Content: kept off spans with `PROMPT_HISTORY_CONTENT=record`, and out of a record that has no room."""
+
 _TYPES: Mapping[str, tuple[str, ...]] = {
     "keyword": (
         "gen_ai.operation.name",

@@ -20,7 +20,7 @@ from prompt_history.exporter.spool.room import RESERVE_BYTES, NoRoom, Room
 from prompt_history.exporter.spool.segment import Segment, make_directory
 from prompt_history.exporter.spool.sync import Flusher, sync, sync_directory
 
-LOSSES: Final = ("dropped", "without content")
+_LOST: Final = ("dropped", "without content")
 SEGMENT_BYTES: Final = 64 * 1024 * 1024
 SEGMENT_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 1.0
@@ -267,7 +267,7 @@ class Spool:
         with self._lock:
             self.counts[what] += 1
             count = self.counts[what]
-        if what.startswith(LOSSES):
+        if what.startswith(_LOST):
             losses.note(self._directory, self._writer, what, count)
 
 
